@@ -9,7 +9,7 @@ from psycopg2.errors import UniqueViolation
 from odoo import api, fields, models
 from odoo.exceptions import AccessDenied, AccessError, RedirectWarning, UserError
 from odoo.modules.module import get_manifest
-from odoo.tools import SQL, create_index
+from odoo.tools import SQL, create_index, str2bool
 from odoo.tools.translate import translate_sql_constraint
 
 from ..events import Rejection, parse_event, size_of
@@ -313,7 +313,7 @@ class ManychatState(models.Model):
 
     @api.model
     def _create_events(self, events, contacts):
-        keep_payload = self.env["ir.config_parameter"].get_param(KEEP_PAYLOAD)
+        keep_payload = str2bool(self.env["ir.config_parameter"].get_param(KEEP_PAYLOAD), False)
         return self.create(
             [
                 {

@@ -104,9 +104,17 @@ class TestAccess(ManychatCase):
                     ["here"],
                 )
 
-    def test_what_another_company_hides_is_there_all_the_same(self):
+    def test_what_a_rule_hides_is_there_all_the_same(self):
         """Else the constraint would be violated at every repetition."""
         other = self.env["res.company"].create({"name": "Other"})
+        for model in ("manychat.contact", "manychat.state"):
+            self.env["ir.rule"].create(
+                {
+                    "name": "one of the database's own",
+                    "model_id": self.env["ir.model"]._get_id(model),
+                    "domain_force": "[('company_id', 'in', company_ids + [False])]",
+                }
+            )
         (first,) = self.ingest(make_event("hide-1", "hide", 1))
         self.contact("hide").company_id = other
         self.env.flush_all()

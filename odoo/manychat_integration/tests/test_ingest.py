@@ -163,6 +163,10 @@ class TestIngest(ManychatCase):
         settings.execute()
         self.ingest(make_event("payload", payload={"k": [1]}))
         self.assertEqual(self.event("payload").payload, {"k": [1]})
+        # As an administrator may write it into the parameter.
+        self.env["ir.config_parameter"].set_param("manychat_integration.keep_payload", "False")
+        self.ingest(make_event("no-payload", payload={"k": [1]}))
+        self.assertFalse(self.event("no-payload").payload)
 
     def test_an_older_event_is_created_but_not_applied(self):
         (newer,) = self.ingest(make_event("old-2", "old", 2, contact={"phone": "2"}))

@@ -71,8 +71,11 @@ class TestRpc(HttpCase):
         )
 
     def test_look_up(self):
-        """By what the service holds to be stored here."""
+        """By what the service holds to be stored here, whatever company it is in by now."""
         (stored,) = self.execute("ingest", [make_event("look", "look")])["result"]["results"]
+        contact = self.env["manychat.contact"].browse(stored["contact_id"])
+        contact.company_id = self.env["res.company"].create({"name": "Other"})
+        self.env.flush_all()
         answer = self.call(
             "object",
             "execute_kw",
