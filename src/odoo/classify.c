@@ -8,6 +8,7 @@
 
 #define NAME_TEXT   80  /* bytes of an exception's name that a reason repeats */
 #define REASON_TEXT 160 /* bytes of Odoo's message that it repeats */
+#define SEE_LOG     "see Odoo's log, or last_error in events"
 
 /* A reason is one line, whatever Odoo wrote. */
 static void copy_line(char *ret, size_t size, const char *text)
@@ -17,36 +18,55 @@ static void copy_line(char *ret, size_t size, const char *text)
     enl_copy_cut(ret, len + 1 < size ? len + 1 : size, text);
 }
 
-static void reason(struct enl_odoo_reply *r, enum enl_odoo_class class, const char *what,
-                   const char *detail)
+static void put_words(char *ret, size_t size, const char *what, const char *detail)
 {
     char line[REASON_TEXT + 1];
     char text[NAME_TEXT + 16 + REASON_TEXT + 1];
 
-    r->class = class;
     copy_line(line, sizeof(line), detail);
     (void)snprintf(text, sizeof(text), "%s%s", what, line);
-    enl_copy_cut(r->reason, sizeof(r->reason), text);
+    enl_copy_cut(ret, size, text);
+}
+
+static void reason(struct enl_odoo_reply *r, enum enl_odoo_class class, const char *what,
+                   const char *detail)
+{
+    r->class = class;
+    put_words(r->reason, sizeof(r->reason), what, detail);
+    memcpy(r->words, r->reason, sizeof(r->words));
 }
 
 /* Rows are tried in order; NULL matches anything. */
-static const struct {
+static const struct error_row {
     const char *name;    /* error.data.name */
     const char *message; /* a part of error.data.message */
     enum enl_odoo_class class;
+    const char *advice; /* for whoever runs the service */
 } error_table[] = {
-    {"odoo.exceptions.AccessDenied", NULL, ENL_ODOO_DENIED},
+    {"odoo.exceptions.AccessDenied", NULL, ENL_ODOO_DENIED, "ODOO_USER or ODOO_PASSWORD is wrong"},
     /* A uid that is no longer there: logging in again finds out. */
-    {"odoo.exceptions.MissingError", NULL, ENL_ODOO_DENIED},
-    {"odoo.exceptions.AccessError", NULL, ENL_ODOO_CONFIG},
-    {"odoo.exceptions.UserError", "doesn't exist", ENL_ODOO_CONFIG},
-    {"builtins.ValueError", "Invalid field", ENL_ODOO_CONFIG},
+    {"odoo.exceptions.MissingError", NULL, ENL_ODOO_DENIED, "ODOO_USER is not there any more"},
+    {"odoo.exceptions.AccessError", NULL, ENL_ODOO_CONFIG, "ODOO_USER lacks the group Integration"},
+    {"odoo.exceptions.UserError", "doesn't exist", ENL_ODOO_CONFIG, "the addon is not installed"},
+    {"builtins.ValueError", "Invalid field", ENL_ODOO_CONFIG, "the addon is not up to date"},
     /* Bugs and missing methods: nothing is dead-lettered for them. */
-    {"builtins.AttributeError", NULL, ENL_ODOO_CONFIG},
-    {"builtins.KeyError", NULL, ENL_ODOO_CONFIG},
-    {"builtins.TypeError", NULL, ENL_ODOO_CONFIG},
-    {"psycopg2.OperationalError", "does not exist", ENL_ODOO_CONFIG},
+    {"builtins.AttributeError", "does not exist", ENL_ODOO_CONFIG, "the addon is not up to date"},
+    {"builtins.AttributeError", NULL, ENL_ODOO_CONFIG, SEE_LOG},
+    {"builtins.KeyError", NULL, ENL_ODOO_CONFIG, SEE_LOG},
+    {"builtins.TypeError", NULL, ENL_ODOO_CONFIG, SEE_LOG},
+    {"psycopg2.OperationalError", "does not exist", ENL_ODOO_CONFIG, "ODOO_DB is not there"},
 };
+
+static const struct error_row *error_row(const char *name, const char *message)
+{
+    for (size_t i = 0; name && i < sizeof(error_table) / sizeof(error_table[0]); i++) {
+        if (strcmp(name, error_table[i].name) == 0 &&
+            (!error_table[i].message || strstr(message, error_table[i].message))) {
+            return &error_table[i];
+        }
+    }
+    return NULL;
+}
 
 /* Odoo tried five times itself and lost the race each time, or could not reach its database. */
 static bool is_transient(const char *name, const char *message)
@@ -60,6 +80,7 @@ static void classify_error(const struct enl_json *error, struct enl_odoo_reply *
     const struct enl_json *data = enl_json_get(error, "data");
     const char *name = enl_json_get_str(data, "name");
     const char *message = enl_json_get_str(data, "message");
+    const struct error_row *row = NULL;
     char cut[NAME_TEXT + 1];
     char what[NAME_TEXT + 3];
 
@@ -67,17 +88,12 @@ static void classify_error(const struct enl_json *error, struct enl_odoo_reply *
         message = enl_json_get_str(error, "message");
     }
     message = message ? message : "no message";
+    row = error_row(name, message);
     copy_line(cut, sizeof(cut), name ? name : "error without a name");
     (void)snprintf(what, sizeof(what), "%s: ", cut);
-    reason(ret, ENL_ODOO_PERHAPS, what, message);
+    reason(ret, row ? row->class : ENL_ODOO_PERHAPS, what, row ? row->advice : SEE_LOG);
+    put_words(ret->words, sizeof(ret->words), what, message);
     ret->transient = is_transient(name, message);
-    for (size_t i = 0; name && i < sizeof(error_table) / sizeof(error_table[0]); i++) {
-        if (strcmp(name, error_table[i].name) == 0 &&
-            (!error_table[i].message || strstr(message, error_table[i].message))) {
-            ret->class = error_table[i].class;
-            return;
-        }
-    }
 }
 
 static enum enl_rc classify_body(const struct enl_http_response *res, struct enl_odoo_reply *ret,
@@ -131,6 +147,8 @@ enum enl_rc enl_odoo_classify(const struct enl_http_response *res, struct enl_od
     (void)snprintf(status, sizeof(status), "HTTP status %ld", res->status);
     /* A proxy says 503 also for a server that is down: only its Retry-After makes it a throttle. */
     ret->throttled = res->status == 429 || (res->status == 503 && res->retry_after_ms >= 0);
+    /* What is behind the proxy may have had the request. */
+    ret->maybe_done = ret->throttled && res->status == 503;
     reason(ret, ret->throttled ? ENL_ODOO_NOT_SENT : ENL_ODOO_PERHAPS, status, "");
     return ENL_OK;
 }

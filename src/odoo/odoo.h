@@ -20,7 +20,6 @@
 #include <stdint.h>
 
 #define ENL_ODOO_API          1
-#define ENL_ODOO_EVENTS_MAX   1000   /* of one ingest call (the addon's limit) */
 #define ENL_ODOO_REQUEST_MAX  524288 /* bytes of a request's events */
 #define ENL_ODOO_RESPONSE_MAX 4194304
 #define ENL_ODOO_CONNECT_MS   5000
@@ -66,10 +65,12 @@ struct enl_odoo_reply {
     bool answered;          /* Odoo itself spoke JSON-RPC: it is up, whatever it said */
     int64_t retry_after_ms; /* of 429 and 503, -1: none said */
     bool throttled;         /* 429, or 503 with Retry-After */
-    bool maybe_done; /* of ENL_ODOO_CONFIG: the call ended well, but its answer is not understood */
-    bool transient;  /* Odoo said that a repetition may succeed: never the event's fault */
-    bool remembers;  /* the addon keeps the ids of events that people deleted (feature `erased`) */
-    char reason[200]; /* of all but ENL_ODOO_ANSWERED; no tracebacks, no secrets */
+    bool maybe_done;  /* events may be in Odoo all the same: the call ended well and its answer is
+                         not  understood (ENL_ODOO_CONFIG), or a 503 with Retry-After */
+    bool transient;   /* Odoo said that a repetition may succeed: never the event's fault */
+    bool remembers;   /* the addon keeps the ids of events that people deleted (feature `erased`) */
+    char reason[200]; /* of all but ENL_ODOO_ANSWERED, for log and /health; no secrets */
+    char words[200];  /* the same with what Odoo says, which may quote a lead: for SQL only */
     struct enl_verdict *verdicts;
     size_t n_verdicts;
 };

@@ -147,7 +147,7 @@ static void test_bodies(void **state)
         const char *label, *body;
         enum enl_odoo_class class;
         bool answered, transient;
-        const char *reason; /* how it begins */
+        const char *words; /* how they begin */
     } cases[] = {
         {"a deadlock", ERROR("psycopg2.errors.DeadlockDetected", "deadlock detected"),
          ENL_ODOO_PERHAPS, true, true, "psycopg2.errors.DeadlockDetected: deadlock"},
@@ -195,9 +195,37 @@ static void test_bodies(void **state)
         ENL_CHECK(r.class == cases[i].class, cases[i].label);
         ENL_CHECK(r.answered == cases[i].answered, cases[i].label);
         ENL_CHECK(r.transient == cases[i].transient, cases[i].label);
-        ENL_CHECK(strncmp(r.reason, cases[i].reason, strlen(cases[i].reason)) == 0, cases[i].label);
-        ENL_CHECK(strstr(r.reason, "secret") == NULL, cases[i].label);
+        ENL_CHECK(strncmp(r.words, cases[i].words, strlen(cases[i].words)) == 0, cases[i].label);
+        ENL_CHECK(strstr(r.words, "secret") == NULL, cases[i].label);
         check_reason(&r, cases[i].label);
+    }
+}
+
+/* /health is shown to anybody, and logs are kept: what Odoo says may quote a lead. */
+static void test_reason_quotes_nobody(void **state)
+{
+    static const struct {
+        const char *body, *reason;
+    } cases[] = {
+        {ERROR("builtins.KeyError", "+5511987654321"), "builtins.KeyError: see Odoo's log"},
+        {ERROR("builtins.NameError", "+5511987654321"), "builtins.NameError: see Odoo's log"},
+        {ERROR("odoo.exceptions.AccessError", "+5511987654321"),
+         "odoo.exceptions.AccessError: ODOO_USER lacks the group Integration"},
+        {ERROR("odoo.exceptions.UserError", "+5511987654321 doesn't exist"),
+         "odoo.exceptions.UserError: the addon is not installed"},
+        {ERROR("psycopg2.OperationalError", "database \\\"+5511987654321\\\" does not exist"),
+         "psycopg2.OperationalError: ODOO_DB is not there"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ENL_COUNT(cases); i++) {
+        struct enl_odoo_reply r = {0};
+
+        enl_json_free(classify(cases[i].body, 200, -1, &r));
+        ENL_CHECK(strncmp(r.reason, cases[i].reason, strlen(cases[i].reason)) == 0,
+                  cases[i].reason);
+        ENL_CHECK(strstr(r.reason, "5511987654321") == NULL, cases[i].reason);
+        ENL_CHECK(strstr(r.words, "+5511987654321") != NULL, cases[i].reason);
     }
 }
 
@@ -232,7 +260,8 @@ static void test_long_reasons(void **state)
 
             enl_json_free(classify(all, 200, -1, &r));
             check_reason(&r, all);
-            ENL_CHECK(strlen(r.reason) > 100, all);
+            ENL_CHECK(enl_utf8_valid(r.words, strlen(r.words)), all);
+            ENL_CHECK(strlen(r.words) > 100, all);
             free(name);
             free(body);
             free(all);
@@ -287,6 +316,7 @@ static void test_transport(void **state)
         ENL_CHECK(!result && !r.answered && !r.transient, cases[i].label);
         ENL_CHECK(r.class == cases[i].class, cases[i].label);
         ENL_CHECK(r.throttled == cases[i].throttled, cases[i].label);
+        ENL_CHECK(r.maybe_done == (r.throttled && cases[i].status == 503), cases[i].label);
         ENL_CHECK(r.retry_after_ms == cases[i].retry_after_ms, cases[i].label);
         ENL_CHECK_STR(r.reason, cases[i].reason, cases[i].label);
         enl_http_response_done(&res);
@@ -552,11 +582,17 @@ static void test_torture(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded),   cmocka_unit_test(test_bodies),
-        cmocka_unit_test(test_nested),     cmocka_unit_test(test_long_reasons),
-        cmocka_unit_test(test_transport),  cmocka_unit_test(test_verdicts),
-        cmocka_unit_test(test_no_results), cmocka_unit_test(test_long_errors),
-        cmocka_unit_test(test_items),      cmocka_unit_test(test_item_fails),
+        cmocka_unit_test(test_recorded),
+        cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_reason_quotes_nobody),
+        cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_long_reasons),
+        cmocka_unit_test(test_transport),
+        cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_no_results),
+        cmocka_unit_test(test_long_errors),
+        cmocka_unit_test(test_items),
+        cmocka_unit_test(test_item_fails),
         cmocka_unit_test(test_torture),
     };
 
