@@ -235,7 +235,8 @@ enum enl_rc enl_sync_prepare(struct enl_engine *e, struct enl_err *err)
     if (!s->running) {
         return ENL_OK;
     }
-    if (s->job == ENL_SYNC_NOTHING && !s->replayed) {
+    /* Not for an Odoo that is only coming back. */
+    if (s->job == ENL_SYNC_NOTHING && !s->replayed && e->breaker == ENL_BREAKER_CLOSED) {
         rc = replay(e, &drain, err);
     }
     if (rc == ENL_OK && drain) {
@@ -316,13 +317,36 @@ static const struct enl_verdict *verdict_of(const struct enl_engine *e, size_t i
     return i < e->answer.reply.n_verdicts ? &e->answer.reply.verdicts[i] : &none;
 }
 
-/* The ids of the job's events with a verdict of that kind.  NULL: memory. */
-static struct enl_json *ids_with(const struct enl_engine *e, enum enl_verdict_kind kind)
+static bool was_created(const struct enl_verdict *v)
+{
+    return v->kind == ENL_VERDICT_CREATED;
+}
+
+static bool is_absent(const struct enl_verdict *v)
+{
+    return v->kind == ENL_VERDICT_ABSENT;
+}
+
+/* Odoo remembers that people deleted it.  Any other refusal may end, as that of a new mandatory
+ * field, and the next comparison asks again. */
+static bool was_deleted(const struct enl_verdict *v)
+{
+    return v->kind == ENL_VERDICT_REJECTED && strcmp(v->code, "erased") == 0;
+}
+
+static bool was_refused(const struct enl_verdict *v)
+{
+    return v->kind == ENL_VERDICT_REJECTED && !was_deleted(v);
+}
+
+/* The ids of the job's events with such a verdict.  NULL: memory. */
+static struct enl_json *ids_with(const struct enl_engine *e,
+                                 bool (*matches)(const struct enl_verdict *v))
 {
     struct enl_json *ids = enl_json_new_array();
 
     for (size_t i = 0; ids && i < e->sync.n; i++) {
-        if (verdict_of(e, i)->kind == kind && !enl_json_add_text(ids, e->ids[i])) {
+        if (matches(verdict_of(e, i)) && !enl_json_add_text(ids, e->ids[i])) {
             enl_json_free(ids);
             return NULL;
         }
@@ -352,7 +376,7 @@ static enum enl_rc settle_found(struct enl_engine *e, size_t *ret_n, struct enl_
 
 static enum enl_rc settle_check(struct enl_engine *e, struct enl_err *err)
 {
-    ENL_AUTO_JSON struct enl_json *absent = ids_with(e, ENL_VERDICT_ABSENT);
+    ENL_AUTO_JSON struct enl_json *absent = ids_with(e, is_absent);
     size_t found = 0;
     enum enl_rc rc = absent ? settle_found(e, &found, err) : enl_fail_oom(err);
 
@@ -391,7 +415,7 @@ static void drop_sent(struct enl_sync *s)
 static enum enl_rc settle_compare(struct enl_engine *e, struct enl_err *err)
 {
     struct enl_sync *s = &e->sync;
-    ENL_AUTO_JSON struct enl_json *absent = ids_with(e, ENL_VERDICT_ABSENT);
+    ENL_AUTO_JSON struct enl_json *absent = ids_with(e, is_absent);
     size_t missing = enl_json_len(absent);
     enum enl_rc rc = absent ? ENL_OK : enl_fail_oom(err);
 
@@ -432,6 +456,16 @@ static struct enl_json *repaired_batch(const struct enl_engine *e)
     return batch;
 }
 
+static size_t count_with(const struct enl_engine *e, bool (*matches)(const struct enl_verdict *v))
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < e->sync.n; i++) {
+        n += matches(verdict_of(e, i)) ? 1 : 0;
+    }
+    return n;
+}
+
 static void log_repair(const struct enl_engine *e, size_t sent, size_t gone)
 {
     struct enl_log_line l;
@@ -441,9 +475,11 @@ static void log_repair(const struct enl_engine *e, size_t sent, size_t gone)
         enl_engine_list(&ids, e->ids[i]);
     }
     enl_log_begin(&l, ENL_LOG_WARN,
-                  "Odoo did not have these events any more: sent again, or deleted there");
+                  "Odoo did not have these events any more: sent again, deleted there, or refused "
+                  "for now");
     enl_log_int(&l, "sent", (int64_t)sent);
     enl_log_int(&l, "gone", (int64_t)gone);
+    enl_log_int(&l, "refused", (int64_t)count_with(e, was_refused));
     enl_log_str(&l, "ids", enl_buf_str(&ids));
     enl_log_end(&l);
 }
@@ -452,30 +488,30 @@ static void log_repair(const struct enl_engine *e, size_t sent, size_t gone)
 static enum enl_rc settle_repair(struct enl_engine *e, struct enl_err *err)
 {
     struct enl_sync *s = &e->sync;
-    ENL_AUTO_JSON struct enl_json *created = ids_with(e, ENL_VERDICT_CREATED);
-    ENL_AUTO_JSON struct enl_json *refused = ids_with(e, ENL_VERDICT_REJECTED);
+    size_t sent = count_with(e, was_created);
+    ENL_AUTO_JSON struct enl_json *gone = ids_with(e, was_deleted);
     ENL_AUTO_JSON struct enl_json *repaired = repaired_batch(e);
     struct enl_store_call calls[ENL_STORE_CALLS_MAX];
     size_t n = 0;
     enum enl_rc rc = ENL_OK;
 
-    if (!created || !refused || !repaired) {
+    if (!gone || !repaired) {
         return enl_fail_oom(err);
     }
     enl_store_add_call(
         calls, &n,
         (struct enl_store_call){.statement = ENL_SQL_EVENTS_REPAIRED, .batch = repaired});
     enl_store_add_call(calls, &n,
-                       (struct enl_store_call){.statement = ENL_SQL_EVENTS_GONE, .batch = refused});
+                       (struct enl_store_call){.statement = ENL_SQL_EVENTS_GONE, .batch = gone});
     rc = enl_store_run_all(e->store, calls, n, err);
     if (rc == ENL_OK && s->n == s->rows.n) {
         rc = write_cursor(e, err);
     }
     if (rc == ENL_OK) {
-        log_repair(e, enl_json_len(created), enl_json_len(refused));
+        log_repair(e, sent, enl_json_len(gone));
         drop_sent(s);
-        count(e, &s->report.sent, enl_json_len(created));
-        count(e, &s->report.gone, enl_json_len(refused));
+        count(e, &s->report.sent, sent);
+        count(e, &s->report.gone, enl_json_len(gone));
     }
     return rc;
 }

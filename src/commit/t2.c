@@ -65,16 +65,35 @@ static bool is_refused(const struct enl_t2_item *item)
     return item->verdict && item->verdict->kind == ENL_VERDICT_REJECTED;
 }
 
-/* An attempt that may have reached Odoo and got no answer although others got one: the event itself
- * may be what kills the request.  So may one that an answer leaves out. */
+/* The request that may have reached Odoo is the row's own: a login that failed says nothing about
+ * rows that waited for it. */
+static bool went_out(const struct t2 *t)
+{
+    return t->q->ingest && t->q->reply->class == ENL_ODOO_PERHAPS;
+}
+
+static bool others_are_answered(const struct t2 *t)
+{
+    return t->breaker.answer_ms >= 0 && t->breaker.answer_ms <= ENL_BREAKER_UP_MS;
+}
+
+/* An attempt that may have reached Odoo and got no answer although others got one, or Odoo says
+ * that it failed: the event itself may be what kills the request.  So may one that an answer leaves
+ * out. */
 static bool counts_unanswered(const struct t2 *t, const struct enl_t2_item *item)
 {
     const struct enl_odoo_reply *r = t->q->reply;
-    bool was_up =
-        r->answered || (t->breaker.answer_ms >= 0 && t->breaker.answer_ms <= ENL_BREAKER_UP_MS);
 
     return item->verdict ? item->verdict->kind == ENL_VERDICT_NONE
-                         : r->class == ENL_ODOO_PERHAPS && !r->transient && was_up;
+                         : went_out(t) && !r->transient && (r->answered || others_are_answered(t));
+}
+
+/* To give an event up takes more than to suspect it: an Odoo that fails with all events must not
+ * cost any of them. */
+static bool is_given_up(const struct t2 *t, const struct enl_t2_item *item)
+{
+    return counts_unanswered(t, item) && (item->verdict || others_are_answered(t)) &&
+           item->row->unanswered + 1 >= ENL_UNANSWERED_REJECTED;
 }
 
 static void decide_fates(struct t2 *t)
@@ -85,9 +104,7 @@ static void decide_fates(struct t2 *t)
         item->fate = ENL_FATE_PENDING;
         if (is_ok(item)) {
             item->fate = ENL_FATE_SYNCED;
-        } else if ((is_refused(item) && !t->ignore_rejections) ||
-                   (counts_unanswered(t, item) &&
-                    item->row->unanswered + 1 >= ENL_UNANSWERED_REJECTED)) {
+        } else if ((is_refused(item) && !t->ignore_rejections) || is_given_up(t, item)) {
             item->fate = ENL_FATE_REJECTED;
         }
     }
@@ -97,7 +114,7 @@ static struct enl_breaker_report report_of(const struct enl_t2_request *q)
 {
     const struct enl_odoo_reply *r = q->reply;
     struct enl_breaker_report report = {
-        .answered = r->answered,
+        .answered = r->answered && (r->class != ENL_ODOO_PERHAPS || r->transient),
         .config = r->class == ENL_ODOO_CONFIG || r->class == ENL_ODOO_DENIED,
         .throttled = r->throttled,
         .reason = r->reason,
@@ -253,6 +270,11 @@ static enum enl_rc synced_batches(struct t2 *t, struct enl_json *batch, struct e
     return rc;
 }
 
+static const char *words_of(const struct enl_odoo_reply *r)
+{
+    return r->words[0] != '\0' ? r->words : r->reason;
+}
+
 const char *enl_t2_rejection_code(const struct enl_t2_item *item)
 {
     return is_refused(item) ? item->verdict->code : "transient";
@@ -263,7 +285,7 @@ static const char *rejection_text(const struct t2 *t, const struct enl_t2_item *
     if (is_refused(item)) {
         return item->verdict->error;
     }
-    return item->verdict ? "Odoo's answers do not name the event" : t->q->reply->reason;
+    return item->verdict ? "Odoo's answers do not name the event" : words_of(t->q->reply);
 }
 
 /* The batch of EVENTS_REJECTED.  False: memory. */
@@ -313,7 +335,7 @@ static int64_t delay_of(const struct t2 *t, const struct enl_t2_item *item)
 static bool perhaps_sent(const struct t2 *t, const struct enl_t2_item *item)
 {
     return item->verdict ? item->verdict->kind == ENL_VERDICT_NONE
-                         : t->q->reply->class == ENL_ODOO_PERHAPS || t->q->reply->maybe_done;
+                         : went_out(t) || (t->q->ingest && t->q->reply->maybe_done);
 }
 
 /* The batch of EVENTS_RELEASED.  False: memory. */
@@ -331,15 +353,15 @@ static bool pending_batch(const struct t2 *t, struct enl_json *batch)
         }
         item->back_off_ms = delay_of(t, item);
         o = enl_json_new_object();
-        ok =
-            add(batch, o,
-                o && enl_json_set_text(o, "i", id_of(t, i)) &&
-                    enl_json_set_text(o, "tok", item->row->token) &&
-                    enl_json_set_int(o, "m", perhaps_sent(t, item) ? 1 : 0) &&
-                    enl_json_set_int(o, "u", counts_unanswered(t, item) ? 1 : 0) &&
-                    enl_json_set_int(o, "d", item->back_off_ms) &&
-                    enl_json_set_text(o, "code", "odoo") &&
-                    enl_json_set_text(o, "e", is_refused(item) ? item->verdict->error : r->reason));
+        ok = add(
+            batch, o,
+            o && enl_json_set_text(o, "i", id_of(t, i)) &&
+                enl_json_set_text(o, "tok", item->row->token) &&
+                enl_json_set_int(o, "m", perhaps_sent(t, item) ? 1 : 0) &&
+                enl_json_set_int(o, "u", counts_unanswered(t, item) ? 1 : 0) &&
+                enl_json_set_int(o, "d", item->back_off_ms) &&
+                enl_json_set_text(o, "code", "odoo") &&
+                enl_json_set_text(o, "e", is_refused(item) ? item->verdict->error : words_of(r)));
     }
     return ok;
 }
@@ -436,7 +458,7 @@ static enum enl_rc write_rest(struct t2 *t, const struct enl_json *dead, struct 
     }
     /* A login that went well says nothing yet about what the breaker guards. */
     if (t->q->ingest || r->class != ENL_ODOO_ANSWERED) {
-        calls[n++] = enl_breaker_write(&t->q->after, r->answered, &texts);
+        calls[n++] = enl_breaker_write(&t->q->after, r->class == ENL_ODOO_ANSWERED, &texts);
     }
     return enl_store_run_all(t->s, calls, n, err);
 }

@@ -84,7 +84,7 @@ struct enl_breaker {
 
 /* What one request showed. */
 struct enl_breaker_report {
-    bool answered;         /* Odoo spoke */
+    bool answered;         /* Odoo spoke, and not of a failure of its own */
     bool config;           /* a configuration error: opens at once */
     bool throttled;        /* 429: says nothing about Odoo's health */
     const char *reason;    /* of a failure or configuration error */

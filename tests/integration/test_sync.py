@@ -102,8 +102,9 @@ class Sync(unittest.TestCase):
         with self.world(QUEUE_HOLD_SECONDS="1"):
             self.event("warm")
             self.simulator.stop()
-            self.event("waits")
-            wait_until(lambda: self.statuses()["waits"] == "pending", "nobody asks any more")
+            # Handed back by a machine that is too slow for this hold, it comes again, as from the queue.
+            wait_until(lambda: "Outputs" in self.event("waits")[1] and self.statuses().get("waits") == "pending",
+                       "nobody asks any more")
             self.assertIn("its time is over", self.tick()["reason"])
             self.assertEqual(self.statuses()["waits"], "pending")
 
@@ -187,10 +188,28 @@ class Sync(unittest.TestCase):
             self.assertEqual([report[name] for name in ("compared", "missing", "sent", "gone")], [3, 1, 0, 1])
             self.assertNotIn("e1", self.simulator.events())
             [line] = [line for line in self.handler.process.lines if "did not have these events" in line]
-            self.assertIn("sent=0 gone=1 ids=e1", line)
+            self.assertIn("sent=0 gone=1 refused=0 ids=e1", line)
             self.restart_comparison()
             report = self.tick()
             self.assertEqual([report[name] for name in ("compared", "missing")], [2, 0])
+
+    def test_what_odoo_refuses_for_now_is_sent_again_later(self):
+        """As all events after a new mandatory field, until somebody mends that."""
+        with self.world():
+            self.event("e0")
+            self.event("e1")
+            self.age()
+            self.simulator.change_rows(lose=["e0"])
+            self.simulator.order(mode="reject", event_ids=["e0"], error="a new mandatory field")
+            report = self.tick()
+            self.assertEqual([report[name] for name in ("compared", "missing", "sent", "gone")], [2, 1, 0, 0])
+            [line] = [line for line in self.handler.process.lines if "did not have these events" in line]
+            self.assertIn("sent=0 gone=0 refused=1 ids=e0", line)
+            self.simulator.order(clear=True)
+            self.restart_comparison()
+            report = self.tick()
+            self.assertEqual([report[name] for name in ("compared", "missing", "sent", "gone")], [2, 1, 1, 0])
+            self.assertIn("e0", self.simulator.events())
 
     def test_a_repair_keeps_what_a_person_wrote(self):
         with self.world():
@@ -242,6 +261,9 @@ class Sync(unittest.TestCase):
             self.simulator.order(clear=True)
             self.assertEqual(self.tick()["replayed"], 0, "too early")
             self.sql("UPDATE dead_letters SET last_at = last_at - 300000")
+            self.sql("UPDATE odoo_breaker SET state = 'half_open', max_rows = 10")
+            self.assertEqual(self.tick()["replayed"], 0, "Odoo is only coming back")
+            self.sql("UPDATE odoo_breaker SET state = 'closed'")
             self.assertEqual(self.tick()["replayed"], 1)
             wait_until(lambda: self.statuses()["hard"] == "synced", "synced")
             self.assertEqual(self.sql("SELECT status, replays FROM dead_letters"), [("resolved", 1)])

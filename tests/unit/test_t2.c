@@ -27,6 +27,12 @@ static const struct enl_odoo_reply answered = {
 static const struct enl_odoo_reply perhaps = {
     .class = ENL_ODOO_PERHAPS, .retry_after_ms = -1, .reason = "time-out"};
 
+static const struct enl_odoo_reply failed = {.class = ENL_ODOO_PERHAPS,
+                                             .answered = true,
+                                             .retry_after_ms = -1,
+                                             .reason = "KeyError: see there",
+                                             .words = "KeyError: 7"};
+
 /* One letter for each entry: c created, d duplicate, r and R rejected with two texts, t retry,
  * n not named in the answer, - no answer for it. */
 static void call_init(struct call *c, const struct help_batch *b, const char *verdicts,
@@ -324,6 +330,17 @@ static void test_pending(void **state)
          false,
          7000,
          7000},
+        {"throttled by what may have passed it on",
+         {.class = ENL_ODOO_NOT_SENT,
+          .throttled = true,
+          .maybe_done = true,
+          .retry_after_ms = 7000},
+         '-',
+         1000,
+         true,
+         false,
+         7000,
+         7000},
         {"throttled, without",
          {.class = ENL_ODOO_NOT_SENT, .throttled = true, .retry_after_ms = -1},
          '-',
@@ -427,11 +444,16 @@ static void test_killer(void **state)
         int64_t unanswered;
         bool up;
         const char *want, *letters;
+        bool error; /* Odoo says that the request failed */
     } cases[] = {
-        {"the fourth", 3, true, "a|pending|~|1|4 / b|pending|~|1|1", ""},
+        {"the fourth", 3, true, "a|pending|~|1|4 / b|pending|~|1|1", "", false},
         {"the fifth", 4, true, "a|rejected|~|0|4 / b|pending|~|1|1",
-         "a|a|transient|open|time-out|~"},
-        {"Odoo was away", 4, false, "a|pending|~|1|4 / b|pending|~|1|0", ""},
+         "a|a|transient|open|time-out|~", false},
+        {"Odoo was away", 4, false, "a|pending|~|1|4 / b|pending|~|1|0", "", false},
+        {"an error while others are answered", 4, true, "a|rejected|~|0|4 / b|pending|~|1|1",
+         "a|a|transient|open|KeyError: 7|~", true},
+        {"an error, and nobody is answered", 4, false, "a|pending|~|1|5 / b|pending|~|1|1", "",
+         true},
     };
 
     for (size_t i = 0; i < ENL_COUNT(cases); i++) {
@@ -450,12 +472,37 @@ static void test_killer(void **state)
         help_sql(db, cases[i].unanswered == 3
                          ? "UPDATE events SET unanswered = 3 WHERE event_id = 'a'"
                          : "UPDATE events SET unanswered = 4 WHERE event_id = 'a'");
-        call_init(&c, &b, "--", &perhaps);
+        call_init(&c, &b, "--", cases[i].error ? &failed : &perhaps);
         t2(db, &c);
         help_expect_rows(db, EVENTS, cases[i].want, cases[i].label);
         help_expect_rows(db, LETTERS, cases[i].letters, cases[i].label);
         ENL_CHECK(c.items[0].rejected == (*cases[i].letters != '\0'), cases[i].label);
         help_check_contact(db, "1", cases[i].label);
+        call_done(&c);
+        help_batch_done(&b);
+    }
+}
+
+/* A login that fails is no attempt of the rows that wait for it: none is suspected, none is given
+ * up, none may be in Odoo. */
+static void test_failed_login(void **state)
+{
+    static const struct enl_odoo_reply *const replies[] = {&perhaps, &failed};
+
+    for (size_t i = 0; i < ENL_COUNT(replies); i++) {
+        struct help_db *db = *state;
+        struct help_batch b = {0};
+        struct call c;
+
+        help_sql(db, "DELETE FROM events");
+        help_sql(db, "UPDATE odoo_breaker SET failures = 0, last_answer_at = " NOW_SQL);
+        two_events(&b);
+        help_t1(db, &b, "tok");
+        b.entries[0].row->unanswered = 4;
+        call_init(&c, &b, "--", replies[i]);
+        c.q.ingest = false;
+        t2(db, &c);
+        help_expect_rows(db, EVENTS, "a|pending|~|0|0 / b|pending|~|0|0", replies[i]->reason);
         call_done(&c);
         help_batch_done(&b);
     }
@@ -593,6 +640,25 @@ static void test_breaker(void **state)
     call_init(&c, &none, "", &answered);
     t2(db, &c);
     help_expect_rows(db, "SELECT state, max_rows FROM odoo_breaker", "half_open|10", "half-open");
+}
+
+/* Errors are no answers: an Odoo that fails with everything is down, and what fails is no sign that
+ * others get through. */
+static void test_errors_open_the_breaker(void **state)
+{
+    struct help_db *db = *state;
+    struct help_batch none = {0};
+
+    for (int i = 1; i <= 3; i++) {
+        struct call c;
+        char want[64];
+
+        call_init(&c, &none, "", &failed);
+        t2(db, &c);
+        (void)snprintf(want, sizeof(want), "%s|%d|~", i < 3 ? "closed" : "open", i);
+        help_expect_rows(db, "SELECT state, failures, last_answer_at FROM odoo_breaker", want,
+                         "an error");
+    }
 }
 
 /* Odoo asks for a pause without saying how long: everybody pauses, the longer the more often. */
@@ -751,14 +817,24 @@ static void test_torture_release(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HELP_DB_TEST(test_synced),          HELP_DB_TEST(test_rejected),
-        HELP_DB_TEST(test_both_ways),       HELP_DB_TEST(test_letters),
-        HELP_DB_TEST(test_lost_claim),      HELP_DB_TEST(test_pending),
-        HELP_DB_TEST(test_keeps_maybe),     HELP_DB_TEST(test_killer),
-        HELP_DB_TEST(test_same_rejections), HELP_DB_TEST(test_same_rejections_in_turn),
-        HELP_DB_TEST(test_breaker),         HELP_DB_TEST(test_throttled),
-        HELP_DB_TEST(test_failures),        HELP_DB_TEST(test_release),
-        HELP_DB_TEST(test_torture),         HELP_DB_TEST(test_torture_release),
+        HELP_DB_TEST(test_synced),
+        HELP_DB_TEST(test_rejected),
+        HELP_DB_TEST(test_both_ways),
+        HELP_DB_TEST(test_letters),
+        HELP_DB_TEST(test_lost_claim),
+        HELP_DB_TEST(test_pending),
+        HELP_DB_TEST(test_keeps_maybe),
+        HELP_DB_TEST(test_killer),
+        HELP_DB_TEST(test_failed_login),
+        HELP_DB_TEST(test_same_rejections),
+        HELP_DB_TEST(test_same_rejections_in_turn),
+        HELP_DB_TEST(test_breaker),
+        HELP_DB_TEST(test_errors_open_the_breaker),
+        HELP_DB_TEST(test_throttled),
+        HELP_DB_TEST(test_failures),
+        HELP_DB_TEST(test_release),
+        HELP_DB_TEST(test_torture),
+        HELP_DB_TEST(test_torture_release),
         HELP_DB_TEST(test_rejection_code),
     };
 
