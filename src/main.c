@@ -39,6 +39,30 @@ static void log_failure(enum enl_log_level level, const char *msg, const struct 
     enl_log_end(&l);
 }
 
+static void log_wrong(const char *name, const char *reason)
+{
+    struct enl_log_line l;
+
+    enl_log_begin(&l, ENL_LOG_WARN, "a setting is wrong, and as if it were not there");
+    enl_log_str(&l, "setting", name);
+    enl_log_str(&l, "reason", reason);
+    enl_log_end(&l);
+}
+
+static void log_settings(const struct enl_config *cfg)
+{
+    const char *key = NULL;
+    size_t len = 0;
+    size_t pos = 0;
+
+    for (size_t i = 0; i < cfg->n_wrong; i++) {
+        log_wrong(cfg->wrong[i].name, cfg->wrong[i].reason);
+    }
+    if (!enl_config_next_key(cfg, &pos, &key, &len)) {
+        enl_log(ENL_LOG_WARN, "API_KEY is missing: no webhook is taken");
+    }
+}
+
 static enum enl_rc start_server(const struct enl_host *host, const struct enl_config *cfg,
                                 struct enl_server **ret, struct enl_err *err)
 {
@@ -99,6 +123,7 @@ static int serve(const struct enl_config *cfg)
         log_failure(ENL_LOG_ERROR, "cannot serve", &err);
         return EXIT_USAGE;
     }
+    log_settings(cfg);
     if (start_workers(&app, &err) != ENL_OK) {
         log_failure(ENL_LOG_ERROR, "cannot start", &err);
         return EXIT_FAILURE;

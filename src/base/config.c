@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define UNRESOLVED "@Microsoft.KeyVault("
+
 enum setting_type { T_STR, T_SECRET, T_PROTOCOL, T_OFFSET, T_U32, T_RATE, T_CRON };
 
 struct setting {
@@ -158,10 +160,13 @@ static bool is_set(enl_getenv_fn *get, void *ctx, const char *name)
 static void load_one(struct enl_config *cfg, const struct setting *s, const char *value)
 {
     struct enl_wrong_setting wrong = {.name = s->env};
-    bool given = value && *value != '\0';
+    size_t len = value ? strlen(value) : 0;
+    const char *start = value;
+    bool given = len > 0;
     bool is_port = s == &settings[ENL_SETTING_port];
 
-    if (given && enl_starts(value, "@Microsoft.KeyVault(")) {
+    enl_trim(&start, &len);
+    if (given && enl_starts(start, UNRESOLVED)) {
         (void)snprintf(wrong.reason, sizeof(wrong.reason), "unresolved Key Vault reference");
     } else if (given && set_one(s, value, cfg)) {
         return;
@@ -186,6 +191,13 @@ void enl_config_load(struct enl_config *cfg, enl_getenv_fn *get, void *ctx)
     for (size_t i = 0; i < ENL_SETTINGS_COUNT; i++) {
         load_one(cfg, &settings[i], get(ctx, settings[i].env));
     }
+    if (strstr(cfg->api_key, UNRESOLVED)) {
+        struct enl_wrong_setting *wrong = &cfg->wrong[cfg->n_wrong++];
+
+        wrong->name = "API_KEY";
+        (void)snprintf(wrong->reason, sizeof(wrong->reason),
+                       "one of the keys is an unresolved Key Vault reference");
+    }
     cfg->odoo_tls = strcmp(cfg->odoo_protocol, "jsonrpc+ssl") == 0;
     (void)parse_offset(cfg->local_utc_offset, &cfg->utc_offset_min);
     /* It was seen to be right. */
@@ -208,6 +220,12 @@ bool enl_config_next_key(const struct enl_config *cfg, size_t *pos, const char *
 
         s += n + (s[n] == ',' ? 1 : 0);
         enl_trim(&key, &len);
+        if (enl_starts(key, UNRESOLVED)) {
+            /* No secret, as a whole: there may be commas in it. */
+            s = key + strcspn(key, ")");
+            s += *s != '\0' ? 1 : 0;
+            continue;
+        }
         if (len > 0) {
             *pos = (size_t)(s - cfg->api_key);
             *ret_key = key;

@@ -29,6 +29,7 @@ struct worker {
     bool was_away; /* an outage was logged */
     int64_t connect_at_us;
     int64_t connect_wait_us;
+    char why[ENL_SQL_AWAY_TEXT]; /* it is away; under the waiters' mutex */
 };
 
 struct enl_committer {
@@ -77,7 +78,10 @@ static enum enl_rc run_t1_again(struct enl_committer *c, struct enl_store *s, st
 {
     (void)s;
     (void)err;
-    c->e.t1_at_us = 0;
+    /* Where connecting works and T1 fails, T1 keeps its own pace. */
+    if (c->intake.was_away) {
+        c->e.t1_at_us = 0;
+    }
     return ENL_OK;
 }
 
@@ -152,6 +156,13 @@ static void disconnect(struct worker *w)
     *w->store = NULL;
 }
 
+static void say_why(struct worker *w, const char *why)
+{
+    (void)pthread_mutex_lock(&w->c->e.waiters.mutex);
+    (void)snprintf(w->why, sizeof(w->why), "%.190s", why);
+    (void)pthread_mutex_unlock(&w->c->e.waiters.mutex);
+}
+
 static void connect_when_due(struct worker *w)
 {
     struct enl_engine *e = &w->c->e;
@@ -169,8 +180,10 @@ static void connect_when_due(struct worker *w)
             enl_log(ENL_LOG_INFO, "SQL is back");
         }
         w->was_away = false;
+        say_why(w, "");
         return;
     }
+    say_why(w, err.text);
     if (!w->was_away) {
         struct enl_log_line l;
 
@@ -422,6 +435,13 @@ void enl_committer_record(struct enl_committer *c, const char *text, size_t len,
                      &(struct enl_waiter_message){
                          .text = text, .len = len, .deliveries = deliveries, .record = true},
                      ret);
+}
+
+void enl_committer_sql_away(struct enl_committer *c, char ret_why[ENL_SQL_AWAY_TEXT])
+{
+    (void)pthread_mutex_lock(&c->e.waiters.mutex);
+    memcpy(ret_why, c->intake.why, sizeof(c->intake.why));
+    (void)pthread_mutex_unlock(&c->e.waiters.mutex);
 }
 
 void enl_committer_drain(struct enl_committer *c)

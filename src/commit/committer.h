@@ -52,6 +52,8 @@ struct enl_sync_report {
     int64_t gone;
 };
 
+#define ENL_SQL_AWAY_TEXT 200 /* characters of why SQL is away and the NUL */
+
 struct enl_committer;
 
 /* Starts the threads; opens nothing before it returns (an unreachable SQL is held, not an error).
@@ -73,6 +75,10 @@ void enl_committer_record(struct enl_committer *c, const char *text, size_t len,
 /* Works off what is due, then looks up and compares (docs/protocol.md), until nothing is left or
  * deadline_us (monotonic).  Several at once are one round. */
 void enl_committer_sync(struct enl_committer *c, int64_t deadline_us, struct enl_sync_report *ret);
+
+/* Why nothing can be stored: the last attempt to connect, or to bring the schema up; "" when it
+ * succeeded or was not made yet.  No secrets.  Never waits for I/O. */
+void enl_committer_sql_away(struct enl_committer *c, char ret_why[ENL_SQL_AWAY_TEXT]);
 
 /* From now on every commit that T1 has not confirmed is handed back at once; waiters return. */
 void enl_committer_drain(struct enl_committer *c);

@@ -266,8 +266,12 @@ static void probe(struct enl_reader *r)
     h.sql.state = ENL_HEALTH_OK;
     rc = rc == ENL_OK ? read_schema(r, &h, &err) : rc;
     if (rc == ENL_OK && h.sql.state == ENL_HEALTH_OK && h.notice[0] == '\0') {
+        bool same = true;
+
         /* As a writer: a database that can only be read takes no events. */
         rc = enl_store_begin(r->store, &err);
+        rc = rc == ENL_OK ? enl_lease_share_slack(r->store, r->cfg->odoo_turn_slack_ms, &same, &err)
+                          : rc;
         rc = rc == ENL_OK ? read_rows(r, &h, &err) : rc;
         enl_store_rollback(r->store);
     }
@@ -308,14 +312,15 @@ static void *run(void *arg)
 
     (void)pthread_mutex_lock(&r->mutex);
     while (!r->stop) {
-        if (r->first) {
-            serve(r);
-        } else if (now(r) >= probe_at) {
+        /* The probe first: look-ups without a pause would put it off for ever. */
+        if (now(r) >= probe_at) {
             (void)pthread_mutex_unlock(&r->mutex);
             probe(r);
             (void)pthread_mutex_lock(&r->mutex);
             /* A schema that is being brought up is soon there. */
             probe_at = now(r) + (r->health.sql.state == ENL_HEALTH_OK ? PROBE_US : PROBE_US / 10);
+        } else if (r->first) {
+            serve(r);
         } else {
             (void)enl_cond_wait_until(&r->cond, &r->mutex, probe_at);
         }

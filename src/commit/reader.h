@@ -60,7 +60,7 @@ enum enl_rc enl_reader_start(const struct enl_config *cfg, const struct enl_cloc
 /* A copy of what is known; never waits for I/O. */
 void enl_reader_health(struct enl_reader *r, struct enl_health *ret);
 
-/* The look-up answer of one event (webhook contract W13), a JSON object appended to out.
+/* The look-up answer of one event (docs/webhook.md W13), a JSON object appended to out.
  * INVALID: no such id.  RETRY: SQL is away, or did not answer within 2 s. */
 enum enl_rc enl_reader_event(struct enl_reader *r, const char *event_id, struct enl_buf *out,
                              struct enl_err *err) ENL_MUSTCHECK;

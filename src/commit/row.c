@@ -2,6 +2,7 @@
 #include "commit/row.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -100,7 +101,15 @@ static enum enl_rc add_claimed(const struct enl_sql_result *r, size_t i, const c
                       text_of(r, i, 3), text_of(r, i, 4), &event, NULL);
 
     if (rc != ENL_OK) {
-        return rc == ENL_FATAL ? enl_fail_oom(err) : ENL_OK;
+        struct enl_log_line l;
+
+        if (rc == ENL_FATAL) {
+            return enl_fail_oom(err);
+        }
+        enl_log_begin(&l, ENL_LOG_ERROR, "what SQL has of an event cannot be read, it stays there");
+        enl_log_str(&l, "event_id", text_of(r, i, 0));
+        enl_log_end(&l);
+        return ENL_OK;
     }
     row = enl_calloc(1, sizeof(*row));
     if (!row) {

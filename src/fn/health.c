@@ -99,6 +99,22 @@ static void complete_odoo(const struct enl_config *cfg, struct enl_health_part *
     }
 }
 
+/* A schema that cannot be brought up is not being brought up. */
+static void complete_sql(struct enl_app *app, struct enl_health_part *sql)
+{
+    struct enl_committer *committer = app->committer;
+    char why[ENL_SQL_AWAY_TEXT] = "";
+
+    if (!committer || sql->state != ENL_HEALTH_MIGRATING) {
+        return;
+    }
+    enl_committer_sql_away(committer, why);
+    if (why[0] != '\0') {
+        sql->state = ENL_HEALTH_DOWN;
+        (void)snprintf(sql->reason, sizeof(sql->reason), "%s", why);
+    }
+}
+
 static void report(struct enl_app *app, struct enl_health *h, struct enl_reply *reply)
 {
     ENL_AUTO_BUF struct enl_buf settings = ENL_BUF_INIT(16384);
@@ -107,6 +123,7 @@ static void report(struct enl_app *app, struct enl_health *h, struct enl_reply *
     const char *status = "ok";
 
     complete_odoo(app->cfg, &h->odoo);
+    complete_sql(app, &h->sql);
     list_settings(app->cfg, h, &settings);
     odoo_away = h->odoo.state == ENL_HEALTH_DOWN || h->odoo.state == ENL_HEALTH_NOT_CONFIGURED;
     if (h->sql.state == ENL_HEALTH_MIGRATING) {

@@ -128,11 +128,14 @@ static const char *const statements[ENL_SQL_COUNT] = {
         " ORDER BY next_attempt_at, event_id LIMIT " INT("?"),
     [ENL_SQL_EVENTS_CHECKED] = "UPDATE events SET checked_at = " NOW
                                " WHERE event_id IN " IDS " AND status = 'rejected'",
+    /* As sub-selects the bounds are worked out once, and the index serves them: the clock alone is
+     * asked anew for each row. */
     [ENL_SQL_EVENTS_STORED] =
         "SELECT event_id, stored_at FROM events WHERE status = 'synced' AND gone_at IS NULL "
-        "AND body IS NOT NULL AND (stored_at > " INT("?") " OR (stored_at = " INT("?")
-        " AND event_id > " TEXT " COLLATE \"C\")) AND stored_at >= " NOW " - " INT("?")
-        " AND stored_at <= " NOW " - " INT("?") " ORDER BY stored_at, event_id LIMIT " INT("?"),
+        "AND body IS NOT NULL AND stored_at >= " INT("?") " AND (stored_at > " INT("?")
+        " OR event_id > " TEXT " COLLATE \"C\") AND stored_at >= (SELECT " NOW " - " INT("?")
+        ") AND stored_at <= (SELECT " NOW " - " INT("?")
+        ") ORDER BY stored_at, event_id LIMIT " INT("?"),
     [ENL_SQL_EVENTS_REPAIRED] =
         "UPDATE events SET odoo_id = x.o, odoo_contact_id = x.c FROM "
         ROWS("i text, o bigint, c bigint")
@@ -212,6 +215,7 @@ static const struct enl_sql_code codes[] = {
     {"57014", -1, ENL_SQL_CLASS_BUSY}, /* the statement's time was over */
     {"53", -1, ENL_SQL_CLASS_BUSY},    /* disk full, too many connections */
     {"57P", -1, ENL_SQL_CLASS_DEAD},   /* the backend was terminated, the server stops */
+    {"25006", -1, ENL_SQL_CLASS_DEAD}, /* read-only: a failover left us at the old server */
     {"25P03", -1, ENL_SQL_CLASS_DEAD}, /* idle_in_transaction_session_timeout */
     {"08", -1, ENL_SQL_CLASS_DEAD},
     {"HY", -1, ENL_SQL_CLASS_DEAD}, /* the driver is at its wit's end */

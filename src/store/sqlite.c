@@ -129,8 +129,8 @@ static const char *const statements[ENL_SQL_COUNT] = {
         "AND event_id IN (SELECT value FROM json_each(?))",
     [ENL_SQL_EVENTS_STORED] =
         "SELECT event_id, stored_at FROM events WHERE status = 'synced' AND gone_at IS NULL "
-        "AND body IS NOT NULL AND (stored_at > " INT("?") " OR (stored_at = " INT("?")
-        " AND event_id > ?)) AND stored_at >= " NOW " - " INT("?") " AND stored_at <= " NOW " - "
+        "AND body IS NOT NULL AND stored_at >= " INT("?") " AND (stored_at > " INT("?")
+        " OR event_id > ?) AND stored_at >= " NOW " - " INT("?") " AND stored_at <= " NOW " - "
         INT("?") " ORDER BY stored_at, event_id LIMIT " INT("?"),
     [ENL_SQL_EVENTS_REPAIRED] =
         "UPDATE events SET odoo_id = x.o, odoo_contact_id = x.c FROM (SELECT " GET("i")

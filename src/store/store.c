@@ -10,7 +10,6 @@
 struct enl_store {
     struct enl_sql *sql;
     const struct enl_dialect *dialect;
-    enum enl_sql_class class;
     bool in_transaction;
     bool failed; /* a statement of this transaction failed */
     bool dead;
@@ -48,9 +47,27 @@ const struct enl_dialect *enl_store_dialect(const struct enl_store *s)
     return s->dialect;
 }
 
-enum enl_sql_class enl_store_class(const struct enl_store *s)
+/* What whoever runs the service has to look at; "" where there is nothing to tell. */
+static const char *advice(const char *state)
 {
-    return s->class;
+    static const struct {
+        const char *state, *text;
+    } known[] = {
+        {"25006", ": the database can only be read"},
+        {"08001", ": no answer or no login; check host, port, database, user and password"},
+        {"28000", ": check user and password"},
+        {"28P01", ": check user and password"},
+        {"3D000", ": no such database"},
+        {"42501", ": the user of the database lacks the right"},
+        {"IM002", ": no such ODBC driver is installed here"},
+    };
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(state, known[i].state) == 0) {
+            return known[i].text;
+        }
+    }
+    return "";
 }
 
 static enum enl_rc run(struct enl_store *s, const char *text, const char *name,
@@ -59,6 +76,7 @@ static enum enl_rc run(struct enl_store *s, const char *text, const char *name,
 {
     struct enl_sql_error e = {0};
     struct enl_err why = {0};
+    enum enl_sql_class class = ENL_SQL_CLASS_OTHER;
     enum enl_rc rc =
         enl_sql_run_all(s->sql, text, params, n, ENL_STORE_QUERY_S, ret, n_results, &e, &why);
 
@@ -69,11 +87,11 @@ static enum enl_rc run(struct enl_store *s, const char *text, const char *name,
     if (rc == ENL_FATAL) {
         return enl_fail(err, rc, "%s", why.text);
     }
-    s->class = enl_dialect_classify(s->dialect, &e);
-    s->dead = s->dead || s->class == ENL_SQL_CLASS_DEAD;
-    rc = s->class == ENL_SQL_CLASS_DATA ? ENL_INVALID : ENL_RETRY;
+    class = enl_dialect_classify(s->dialect, &e);
+    s->dead = s->dead || class == ENL_SQL_CLASS_DEAD;
+    rc = class == ENL_SQL_CLASS_DATA ? ENL_INVALID : ENL_RETRY;
     /* The driver's words are left out: they may quote values. */
-    return enl_fail(err, rc, "SQL: %s failed (%s/%d)", name, e.state, e.native);
+    return enl_fail(err, rc, "SQL: %s failed (%s/%d)%s", name, e.state, e.native, advice(e.state));
 }
 
 static enum enl_rc run_session(struct enl_store *s, struct enl_err *err)
@@ -91,6 +109,7 @@ enum enl_rc enl_store_open(const struct enl_store_target *target, struct enl_sto
                            struct enl_err *err)
 {
     struct enl_sql_error e = {0};
+    struct enl_err why = {0};
     struct enl_store *s = enl_calloc(1, sizeof(*s));
     enum enl_rc rc = ENL_OK;
 
@@ -99,8 +118,8 @@ enum enl_rc enl_store_open(const struct enl_store_target *target, struct enl_sto
     }
     s->dialect = target->dialect;
     rc = enl_sql_open(target->conn, target->login_s ? target->login_s : ENL_STORE_LOGIN_S, &s->sql,
-                      &e, err);
-    rc = rc == ENL_OK ? run_session(s, err) : rc;
+                      &e, &why);
+    rc = rc == ENL_OK ? run_session(s, err) : enl_fail(err, rc, "%s%s", why.text, advice(e.state));
     if (rc != ENL_OK) {
         enl_store_close(s);
         return rc;
@@ -280,13 +299,10 @@ enum enl_rc enl_store_commit(struct enl_store *s, struct enl_err *err)
 
 void enl_store_rollback(struct enl_store *s)
 {
-    enum enl_sql_class class = s->class;
-
     if (s->in_transaction && !s->dead &&
         enl_store_run(s, ENL_SQL_ROLLBACK, NULL, 0, NULL, NULL) != ENL_OK) {
         /* Whatever state it is in: a new connection has none. */
         s->dead = true;
     }
-    s->class = class;
     s->in_transaction = false;
 }

@@ -39,8 +39,6 @@ void enl_store_close(struct enl_store *s); /* NULL allowed */
 /* The connection is no longer usable: close it and open another. */
 bool enl_store_dead(const struct enl_store *s);
 const struct enl_dialect *enl_store_dialect(const struct enl_store *s);
-/* Meaning of the last failed statement. */
-enum enl_sql_class enl_store_class(const struct enl_store *s);
 
 /* One statement to run.  With a batch its JSON text is the parameter numbered batch_at; params are
  * the texts of the others, in order, NULL for SQL NULL. */

@@ -173,8 +173,8 @@ static const char *const statements[ENL_SQL_COUNT] = {
     /* The number of rows is the last parameter, so no TOP. */
     [ENL_SQL_EVENTS_STORED] =
         "SELECT event_id, stored_at FROM events WHERE status = 'synced' AND gone_at IS NULL "
-        "AND body IS NOT NULL AND (stored_at > " INT " OR (stored_at = " INT
-        " AND event_id > " KEY ")) AND stored_at >= " NOW " - " INT " AND stored_at <= " NOW " - "
+        "AND body IS NOT NULL AND stored_at >= " INT " AND (stored_at > " INT
+        " OR event_id > " KEY ") AND stored_at >= " NOW " - " INT " AND stored_at <= " NOW " - "
         INT " ORDER BY stored_at, event_id OFFSET 0 ROWS FETCH NEXT " INT " ROWS ONLY",
     [ENL_SQL_EVENTS_REPAIRED] =
         "UPDATE e SET odoo_id = x.o, odoo_contact_id = x.c FROM "

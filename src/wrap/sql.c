@@ -135,9 +135,11 @@ static enum enl_rc get_cell(SQLHSTMT stmt, SQLUSMALLINT col, size_t *left, char 
         if (len == SQL_NULL_DATA) {
             return ENL_OK;
         }
+        /* A driver may stop in front of a character that does not fit as a whole. */
         enl_buf_add(&cell, chunk,
-                    len == SQL_NO_TOTAL || len >= (SQLLEN)sizeof(chunk) ? sizeof(chunk) - 1
-                                                                        : (size_t)len);
+                    len == SQL_NO_TOTAL || len >= (SQLLEN)sizeof(chunk)
+                        ? strnlen(chunk, sizeof(chunk) - 1)
+                        : (size_t)len);
     } while (rc == SQL_SUCCESS_WITH_INFO);
     *left -= cell.len < *left ? cell.len : *left;
     *ret = enl_buf_take(&cell, NULL);

@@ -10,13 +10,14 @@ import random
 import shutil
 import socket
 import struct
+import subprocess
 import tempfile
 import threading
 import time
 import unittest
 
-from stack import (Handler, PATIENT, POISON, Postgresql, QUEUE, STEADY, Simulator, Stack, max_requests_in_window,
-                   open_calls, wait_until)
+from stack import (Handler, PATIENT, POISON, Postgresql, QUEUE, STEADY, Simulator, Stack, binary,
+                   max_requests_in_window, open_calls, wait_until)
 
 DELAY_S = 0.010  # each way: 20 ms a round trip
 ROUND_TRIPS_MAX = 12
@@ -256,7 +257,9 @@ class Handlers(unittest.TestCase):
         self.assertLessEqual(max_requests_in_window(str(self.simulator.log), 1.0), 1)
 
     def test_four_handlers_keep_one_rate(self):
-        """All of them busy, each message delivered to two: one request a second in all, and each event once."""
+        """All of them busy, each message delivered to two: one request a second in all, and each event once.
+        Odoo refuses the first with a time to wait, and all of them wait."""
+        self.simulator.order(status=429, retry_after="3", times=1)
         handlers = [self.handler(**STEADY) for _ in range(4)]
         messages = [handlers[0].message(json.dumps({"id": f"s{i % 100}", "event_id": f"e{i}"})) for i in range(800)]
         deliveries = [(handlers[(i + k) % 4], message) for k in range(2) for i, message in enumerate(messages)]
@@ -265,6 +268,49 @@ class Handlers(unittest.TestCase):
                    "all synced", 120)
         self.assertEqual(len(self.simulator.events()), 800)
         self.assertLessEqual(max_requests_in_window(str(self.simulator.log), 1.0), 1)
+        refused, following = self.simulator.get("/requests")[:2]
+        self.assertEqual((refused["status"], following["status"]), (429, 200))
+        self.assertGreaterEqual(following["time_monotonic"] - refused["time_monotonic"], 3)
+
+    def wait_down(self, handler, *parts):
+        """Until /health says that SQL is down, and why."""
+        def told():
+            sql = json.loads(handler.request("/health")[2])["sql"]
+            return sql["status"] == "down" and all(part in sql.get("reason", "") for part in parts)
+        wait_until(told, f"SQL is down: {parts}")
+
+    def test_user_that_may_not_create_tables(self):
+        self.database.sql("CREATE ROLE poor LOGIN PASSWORD 'x'")
+        handler = self.handler(DATABASE_URL=f"postgresql://poor:x@127.0.0.1:{self.database.port}/enlace",
+                               QUEUE_HOLD_SECONDS="1")
+        self.wait_down(handler, "42501", "lacks the right")
+        message = handler.message('{"id":"1","event_id":"waits"}')
+        self.assertEqual(list(handler.deliver(message)[1]["Outputs"]), ["back"])
+        # Somebody who may brings the schema up; the service needs no more than this.
+        owner = {"PATH": os.environ["PATH"], "DATABASE_URL": self.database.url}
+        subprocess.run([binary("ENL_BINARY"), "migrate"], env=owner, check=True, timeout=60, stderr=subprocess.DEVNULL)
+        self.database.sql("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO poor")
+        self.store(handler, message)
+        wait_until(lambda: self.database.sql("SELECT status FROM events") == [("synced",)], "synced")
+
+    def test_wrong_password(self):
+        handler = self.handler(DATABASE_URL=f"postgresql://enlace:no-such-secret@127.0.0.1:{self.database.port}/enlace")
+        self.wait_down(handler, "08001", "check host, port, database, user and password")
+        self.assertNotIn("no-such-secret", handler.request("/health")[2] + "\n".join(handler.process.lines))
+
+    def test_server_that_only_reads(self):
+        """As the old one after a failover: its connections are dropped, else they would stay with it."""
+        handler = self.handler(QUEUE_HOLD_SECONDS="1")
+        self.store(handler, handler.message('{"id":"warm"}'))
+        self.database.sql("ALTER DATABASE enlace SET default_transaction_read_only = on", database="postgres")
+        self.database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'enlace'",
+                          database="postgres")
+        message = handler.message('{"id":"1","event_id":"waits"}')
+        self.assertEqual(list(handler.deliver(message)[1]["Outputs"]), ["back"])
+        self.wait_down(handler, "25006")
+        self.database.sql("ALTER DATABASE enlace RESET default_transaction_read_only", database="postgres")
+        self.store(handler, message)
+        wait_until(lambda: json.loads(handler.request("/health")[2])["sql"]["status"] == "ok", "/health sees that SQL is back")
 
     def test_conflict_that_comes_twice_in_one_batch(self):
         """One dead letter for both, and their neighbour is stored."""
@@ -320,6 +366,21 @@ class Handlers(unittest.TestCase):
         self.addCleanup(proxy.close)
         url = self.database.url.replace(f":{self.database.port}/", f":{proxy.port}/")
         return self.handler(DATABASE_URL=url, **settings), proxy
+
+    def test_comparison_reads_its_days_only(self):
+        """By the index: the rows before them grow with the years, and would be read for each page."""
+        handler, proxy = self.distant_handler(SYNC_SCHEDULE="* * * * * *")
+        self.store(handler, handler.message('{"id":"warm"}'))
+        handler.invoke("scheduled-sync", {"timer": {"IsPastDue": False}})
+        statement = wait_until(
+            lambda: [text for _, text in proxy.queries if text.startswith("SELECT event_id, stored_at FROM events")],
+            "the statement")[0]
+        with contextlib.closing(self.database.connect()) as db, db.cursor() as cursor:
+            cursor.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+            cursor.execute("EXPLAIN " + statement)
+            [condition] = [line for (line,) in cursor.fetchall() if "Index Cond:" in line]
+        self.assertEqual(condition.count("stored_at >="), 2, "the cursor's and the oldest day's")
+        self.assertEqual(condition.count("stored_at <="), 1)
 
     def test_slack_that_is_too_short_for_the_distance(self):
         """No turn is ours in time: none is used, /health says why, and a longer slack mends it."""

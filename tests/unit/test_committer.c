@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* A clock that stands, an hour ahead of the time that waits go by: nothing that is to happen later
@@ -182,6 +183,72 @@ static void test_torture_look_up(void **state)
     (void)pthread_mutex_destroy(&gate.mutex);
 }
 
+/* Clients that ask without a pause. */
+struct asking {
+    struct enl_reader *reader;
+    atomic_bool over;
+    atomic_int_fast64_t ahead_us; /* of the real time: what the reader takes for now */
+};
+
+static int64_t now_ahead(void *ctx)
+{
+    struct asking *a = ctx;
+
+    return enl_clock_system.mono_us(NULL) + atomic_load(&a->ahead_us);
+}
+
+static void *ask(void *arg)
+{
+    struct asking *a = arg;
+
+    while (!atomic_load(&a->over)) {
+        struct enl_buf out = ENL_BUF_INIT(262144);
+
+        (void)!enl_reader_event(a->reader, "slow", &out, NULL);
+        enl_buf_done(&out);
+    }
+    return NULL;
+}
+
+/* SQL that works must not be told to hang because many ask it. */
+static void test_look_ups_put_no_probe_off(void **state)
+{
+    struct help_db *db = *state;
+    char url[160] = "";
+    const struct enl_config cfg = config_of(db, url, sizeof(url));
+    struct asking a = {0};
+    const struct enl_clock clock = {now_ahead, now_ahead, &a};
+    struct help_batch b = {0};
+    struct enl_health h;
+    pthread_t clients[16];
+    int64_t patience_us = enl_clock_system.mono_us(NULL) + 20000000;
+
+    /* Its answer takes so long that there is always somebody who waits. */
+    help_add(&b, "{\"id\":\"1\"}", "slow", 0);
+    help_t1(db, &b, "tok");
+    help_sql(db, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 50000) "
+                 "UPDATE events SET warnings = (SELECT '[' || group_concat(1) || ']' FROM n)");
+    assert_int_equal(enl_reader_start(&cfg, &clock, &a.reader, NULL), ENL_OK);
+    assert_int_equal(wait_probed(a.reader, &h), ENL_HEALTH_OK);
+    assert_int_equal(h.pending, 1);
+    help_sql(db, "UPDATE events SET status = 'synced'");
+    for (size_t i = 0; i < ENL_COUNT(clients); i++) {
+        assert_int_equal(pthread_create(&clients[i], NULL, ask, &a), 0);
+    }
+    atomic_store(&a.ahead_us, 6000000);
+    do {
+        (void)sched_yield();
+        enl_reader_health(a.reader, &h);
+    } while (h.pending != 0 && enl_clock_system.mono_us(NULL) < patience_us);
+    atomic_store(&a.over, true);
+    for (size_t i = 0; i < ENL_COUNT(clients); i++) {
+        (void)pthread_join(clients[i], NULL);
+    }
+    assert_int_equal(h.pending, 0);
+    enl_reader_stop(a.reader);
+    help_batch_done(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +256,7 @@ int main(void)
         HELP_DB_TEST(test_torture_start),
         HELP_DB_TEST(test_torture_probe),
         HELP_DB_TEST(test_torture_look_up),
+        HELP_DB_TEST(test_look_ups_put_no_probe_off),
     };
 
     return cmocka_run_group_tests_name("committer", tests, help_quiet_setup, help_sql_teardown);

@@ -145,6 +145,7 @@ static void test_wrong_values(void **state)
         {"ODOO_PASSWORD", "@Microsoft.KeyVault(SecretUri=x)", "unresolved Key Vault reference"},
         {"API_KEY", "@Microsoft.KeyVault(", "unresolved Key Vault reference"},
         {"ODOO_PORT", "@Microsoft.KeyVault(SecretUri=x)", "unresolved Key Vault reference"},
+        {"ODOO_PASSWORD", "\t @Microsoft.KeyVault(SecretUri=x)", "unresolved Key Vault reference"},
     };
     struct enl_config fresh;
     struct pair none[] = {{NULL, NULL}};
@@ -238,6 +239,21 @@ static void test_keys(void **state)
     expect_keys("a,b", "[a][b]");
     expect_keys(" a , ,,\tb c ,", "[a][b c]");
     expect_keys(" , ,", "");
+    expect_keys("old, @Microsoft.KeyVault(VaultName=v,SecretName=s), new", "[old][new]");
+    expect_keys("old,@Microsoft.KeyVault(VaultName=v,SecretName=s", "[old]");
+}
+
+/* The other keys go on working: a webhook that is refused is a lead that is lost. */
+static void test_one_key_is_unresolved(void **state)
+{
+    struct enl_config c;
+
+    (void)state;
+    load_one(&c, "API_KEY", "old,@Microsoft.KeyVault(SecretUri=x)");
+    assert_int_equal(c.n_wrong, 1);
+    assert_string_equal(c.wrong[0].name, "API_KEY");
+    assert_non_null(strstr(c.wrong[0].reason, "unresolved Key Vault reference"));
+    assert_string_not_equal(c.api_key, "");
 }
 
 static void test_odoo_missing(void **state)
@@ -328,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_empty_is_missing),
         cmocka_unit_test(test_port),
         cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_one_key_is_unresolved),
         cmocka_unit_test(test_odoo_missing),
         cmocka_unit_test(test_database),
         cmocka_unit_test(test_container_name_is_not_azure),

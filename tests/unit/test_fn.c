@@ -15,6 +15,7 @@
 static struct enl_health played_health;
 static enum enl_rc played_event;
 static struct enl_commit_result played_result;
+static const char *played_away = "";
 static char committed[64];
 static unsigned committed_deliveries;
 static char played_handle;
@@ -33,6 +34,12 @@ void enl_committer_commit(struct enl_committer *c, const char *text, size_t len,
     (void)snprintf(committed, sizeof(committed), "%.*s", (int)len, text);
     committed_deliveries = deliveries;
     *ret = played_result;
+}
+
+void enl_committer_sql_away(struct enl_committer *c, char ret_why[ENL_SQL_AWAY_TEXT])
+{
+    assert_non_null(c);
+    (void)snprintf(ret_why, ENL_SQL_AWAY_TEXT, "%s", played_away);
 }
 
 void enl_reader_health(struct enl_reader *r, struct enl_health *ret)
@@ -175,6 +182,28 @@ static void test_health_states(void **state)
         assert_string_equal(enl_json_get_str(enl_json_get(j, "odoo"), "reason"), "a \"b\"");
         enl_json_free(j);
     }
+}
+
+static void test_health_of_a_schema_that_cannot_be_brought_up(void **state)
+{
+    const struct enl_config c = good_config();
+    struct enl_app app = app_of(&c);
+    struct enl_json *j = NULL;
+
+    (void)state;
+    play_good_health();
+    played_health.sql.state = ENL_HEALTH_MIGRATING;
+    played_away = "no right to do so";
+    j = ask_health(&app, "", 503);
+    assert_string_equal(enl_json_get_str(j, "status"), "down");
+    assert_string_equal(enl_json_get_str(enl_json_get(j, "sql"), "status"), "down");
+    assert_string_equal(enl_json_get_str(enl_json_get(j, "sql"), "reason"), "no right to do so");
+    enl_json_free(j);
+    app.committer = NULL;
+    j = ask_health(&app, "", 503);
+    assert_string_equal(enl_json_get_str(j, "status"), "migrating");
+    enl_json_free(j);
+    played_away = "";
 }
 
 static void expect_setting(struct enl_app *app, const char *name)
@@ -439,10 +468,15 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_health_ok),       cmocka_unit_test(test_health_states),
-        cmocka_unit_test(test_health_settings), cmocka_unit_test(test_health_without_odoo),
-        cmocka_unit_test(test_health_at_start), cmocka_unit_test(test_events),
-        cmocka_unit_test(test_queue),           cmocka_unit_test(test_queue_at_start),
+        cmocka_unit_test(test_health_ok),
+        cmocka_unit_test(test_health_states),
+        cmocka_unit_test(test_health_of_a_schema_that_cannot_be_brought_up),
+        cmocka_unit_test(test_health_settings),
+        cmocka_unit_test(test_health_without_odoo),
+        cmocka_unit_test(test_health_at_start),
+        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_queue_at_start),
         cmocka_unit_test(test_torture),
     };
 
