@@ -12,6 +12,7 @@ ENL_PACKAGES_RUN=(
     libcivetweb-dev libcurl4-openssl-dev unixodbc-dev libssl-dev libjansson-dev
     libsqlite3-dev            # the queues of tools/localhost
     libsqliteodbc odbcinst    # the driver "SQLite3", and what registers it
+    ca-certificates           # the authorities that an Odoo behind TLS is known by
     python3 curl sqlite3)     # settings and simulator; the lines that scripts/run prints
 # shellcheck disable=SC2034
 ENL_PACKAGES_TEST=(libcmocka-dev openssl)
