@@ -2,7 +2,7 @@
  * body - where the contact stands in a posted body, and the paths that name places in it.
  *
  * The contact is at the top or under one wrapper; scalars beside the wrapper count where the
- * contact has no such key of its own.  null and "" are absent (webhook contract W2, W5).
+ * contact has no such key of its own.  null and "" are absent (docs/webhook.md W2, W5).
  *
  * Ownership: all is borrowed from the parsed body.  Threads: one at a time.
  */

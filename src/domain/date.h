@@ -1,5 +1,5 @@
 /*
- * date - the dates that flows send, read by one fixed grammar (webhook contract W6).
+ * date - the dates that flows send, read by one fixed grammar (docs/webhook.md W6).
  *
  * ISO 8601 with 'T' or a space, a bare date, and "20 Oct 2025, 05:41pm" with months in English,
  * Spanish and Portuguese.  What could be read in two ways ("05/04/2026") is no date.

@@ -75,7 +75,7 @@ struct enl_event_source {
 struct enl_event {
     char event_id[ENL_EVENT_ID_MAX + 1];
     char subscriber_id[ENL_SUBSCRIBER_MAX + 1];
-    char order_key[ENL_ORDER_KEY_MAX + 1]; /* PROTOCOL: 16 hex digits, ':', event id */
+    char order_key[ENL_ORDER_KEY_MAX + 1]; /* docs/protocol.md: 16 hex digits, ':', event id */
     char body_hash[ENL_SHA256_TEXT];       /* of the parsed body with sorted keys; or "" */
     bool generated;
     int64_t received_us;

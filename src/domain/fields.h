@@ -2,7 +2,7 @@
  * fields - the one table of normalised fields: which keys of a body become which field, and how.
  *
  * What does not fit its field is left out and named in a warning; it is not replaced by the next
- * key in line (webhook contract W5, W7, W8).
+ * key in line (docs/webhook.md W5, W7, W8).
  *
  * Ownership: results belong to the event.  Threads: one at a time.
  */

@@ -17,8 +17,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ENL_INVOCATION_MAX 64 /* bytes of an invocation id that are logged, its NUL included */
-
 struct enl_app;   /* fn/app.h */
 struct enl_reply; /* host/reply.h */
 

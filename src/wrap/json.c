@@ -473,11 +473,6 @@ bool enl_json_append(struct enl_json *array, struct enl_json *value)
     return json_array_append_new(inner(array), inner(value)) == 0;
 }
 
-void enl_json_del(struct enl_json *object, const char *key)
-{
-    (void)json_object_del(inner(object), key);
-}
-
 bool enl_json_equal(const struct enl_json *a, const struct enl_json *b)
 {
     return json_equal(inner(a), inner(b)) == 1;

@@ -101,7 +101,6 @@ struct enl_json *enl_json_new_null(void) ENL_MUSTCHECK;
 /* False when memory is exhausted or value is NULL (so that calls nest). Steals value. */
 bool enl_json_set(struct enl_json *object, const char *key, struct enl_json *value);
 bool enl_json_append(struct enl_json *array, struct enl_json *value);
-void enl_json_del(struct enl_json *object, const char *key);
 
 bool enl_json_equal(const struct enl_json *a, const struct enl_json *b);
 

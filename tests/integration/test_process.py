@@ -131,7 +131,8 @@ class Process(unittest.TestCase):
 
     def test_newer_schema_hands_everything_back(self):
         handler = Handler({"QUEUE_HOLD_SECONDS": "1"}).wait_up()
-        handler.deliver(handler.message('{"id":"0"}'))
+        first = handler.message('{"id":"0"}')
+        wait_until(lambda: not handler.deliver(first)[1]["Outputs"], "the schema is there")
         handler.process.stop()
         with sqlite3.connect(handler.folder / "enlace.db") as db:
             db.execute("INSERT INTO schema_migrations VALUES (999, 'later')")

@@ -1,6 +1,8 @@
 """test_recorder - the poison queue: what comes by it is stored, delivered or counted, and never fails."""
 import base64
+import contextlib
 import json
+import sqlite3
 import unittest
 
 from stack import Handler, POISON, QUEUE, Stack, wait_until
@@ -63,11 +65,16 @@ class Alone(unittest.TestCase):
         return handler.invoke("dead-letter-recorder", {"event": json.dumps(text, ensure_ascii=False)},
                               {"DequeueCount": str(deliveries)})
 
-    def test_synced_and_expunged_are_nothing_new(self):
+    def dead_letters(self, handler):
+        with contextlib.closing(sqlite3.connect(handler.folder / "enlace.db", timeout=30)) as database:
+            return database.execute("SELECT class, status, event_id, body FROM dead_letters").fetchall()
+
+    def test_event_that_sql_has_is_nothing_new(self):
         handler = self.handler()
         message = handler.message('{"id":"1","event_id":"known"}')
         self.assertEqual(handler.deliver(message), (200, {"Outputs": {}, "Logs": [], "ReturnValue": None}))
         self.assertEqual(self.record(handler, message), (200, {"Outputs": {}, "Logs": [], "ReturnValue": None}))
+        self.assertEqual(self.dead_letters(handler), [])
 
     def test_fourth_delivery_is_stored_unread(self):
         handler = self.handler()
@@ -75,6 +82,9 @@ class Alone(unittest.TestCase):
         message = handler.message('{"id":"1","event_id":"killer"}')
         self.assertEqual(self.record(handler, message, 4)[0], 200)
         self.assertEqual(handler.event("killer")[0], 404)
+        [(why, status, event_id, body)] = self.dead_letters(handler)
+        self.assertEqual((why, status, event_id), ("transient", "open", None))
+        self.assertEqual(base64.b64decode(body).decode(), message)
 
     def test_sql_away_hands_back(self):
         handler = self.handler(DATABASE_URL="sqlite:////nonexistent/folder/enlace.db", QUEUE_HOLD_SECONDS="1")

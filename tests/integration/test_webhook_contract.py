@@ -132,7 +132,9 @@ class Contract(unittest.TestCase):
              dict(occurred_at="2026-05-05T06:00:00.000Z"), []),
             ("a localised date", '{"id":"1","datetime_actual":"20 Oct 2025, 05:41pm"}', {},
              dict(occurred_at="2025-10-20T23:41:00.000Z"), []),
-            ("a Spanish month", '{"id":"1","datetime_actual":"3 de mayo"}', {}, {}, ["datetime_actual"]),
+            ("a Spanish month", '{"id":"1","datetime_actual":"3 mayo 2026 17:41"}', {},
+             dict(occurred_at="2026-05-03T23:41:00.000Z"), []),
+            ("a date without a year", '{"id":"1","datetime_actual":"3 de mayo"}', {}, {}, ["datetime_actual"]),
             ("an ambiguous date", '{"id":"1","datetime_actual":"05/04/2026"}', {}, {}, ["datetime_actual"]),
             ("a wrong date in a wrapper", '{"data":{"id":"1","subscribed":"never"}}', {}, {}, ["data.subscribed"]),
             ("null and empty are absent", '{"id":"1","datetime_actual":null,"estado_inicial":""}', {}, dict(state=None), []),
@@ -201,8 +203,8 @@ class Contract(unittest.TestCase):
         status, answer = self.stack.post(body)
         self.assertEqual((status, len(answer["warnings"])), (200, 20))
 
-    def test_message_on_the_queue(self):
-        """W9: what lies in the queue is the message to the byte, base64 on the wire."""
+    def test_body_through_the_queue(self):
+        """W9: it comes to SQL to the byte."""
         body = '{"id": "q1",  "n": 1.50, "e": "ñ 😀"}'
         event_id = self.stack.accept(body, {"Idempotency-Key": "queued-1"})
         self.stack.wait_status(event_id, "pending")

@@ -1,4 +1,4 @@
-/* test_date - the grammar of dates (webhook contract W6). */
+/* test_date - the grammar of dates (docs/webhook.md W6). */
 #include "enl_test.h"
 
 #include "base/clock.h"

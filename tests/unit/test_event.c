@@ -1,4 +1,4 @@
-/* test_event - bodies to events, one or more cases for each line of the webhook contract. */
+/* test_event - bodies to events, one or more cases for each line of docs/webhook.md. */
 #include "domain_help.h"
 
 #include "base/thread.h"

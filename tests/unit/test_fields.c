@@ -1,4 +1,4 @@
-/* test_fields - the normalised fields, kinds and limits of the webhook contract (W5, W7, W8). */
+/* test_fields - the normalised fields, kinds and limits of docs/webhook.md (W5, W7, W8). */
 #include "domain_help.h"
 
 static const struct help_taken fields[] = {

@@ -1,4 +1,4 @@
-/* test_message - the message on the queue, written and read (webhook contract W9). */
+/* test_message - the message on the queue, written and read (docs/webhook.md W9). */
 #include "domain_help.h"
 
 #include "domain/message.h"
