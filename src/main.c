@@ -6,6 +6,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/stop.h"
+#include "commit/check.h"
 #include "fn/app.h"
 #include "fn/functions.h"
 #include "host/limits.h"
@@ -15,6 +16,7 @@
 #include "wrap/json.h"
 #include "wrap/sql.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,27 +41,17 @@ static void log_failure(enum enl_log_level level, const char *msg, const struct 
     enl_log_end(&l);
 }
 
-static void log_wrong(const char *name, const char *reason)
-{
-    struct enl_log_line l;
-
-    enl_log_begin(&l, ENL_LOG_WARN, "a setting is wrong, and as if it were not there");
-    enl_log_str(&l, "setting", name);
-    enl_log_str(&l, "reason", reason);
-    enl_log_end(&l);
-}
-
 static void log_settings(const struct enl_config *cfg)
 {
-    const char *key = NULL;
-    size_t len = 0;
-    size_t pos = 0;
+    struct enl_wrong_setting wrong;
 
-    for (size_t i = 0; i < cfg->n_wrong; i++) {
-        log_wrong(cfg->wrong[i].name, cfg->wrong[i].reason);
-    }
-    if (!enl_config_next_key(cfg, &pos, &key, &len)) {
-        enl_log(ENL_LOG_WARN, "API_KEY is missing: no webhook is taken");
+    for (size_t i = 0; enl_config_problem(cfg, i, &wrong); i++) {
+        struct enl_log_line l;
+
+        enl_log_begin(&l, ENL_LOG_WARN, "a setting is wrong, and as if it were not there");
+        enl_log_str(&l, "setting", wrong.name);
+        enl_log_str(&l, "reason", wrong.reason);
+        enl_log_end(&l);
     }
 }
 
@@ -138,20 +130,41 @@ static int serve(const struct enl_config *cfg)
     return EXIT_RESTART;
 }
 
-static int run(const struct enl_config *cfg, bool migrate)
+static int migrate(const struct enl_config *cfg)
 {
     struct enl_err err = {0};
 
-    if (enl_http_global_init(&err) != ENL_OK || enl_sql_global_init(&err) != ENL_OK ||
-        (migrate && enl_migrate_run(cfg, &err) != ENL_OK)) {
-        log_failure(ENL_LOG_ERROR, migrate ? "migrate" : "cannot start", &err);
+    if (enl_migrate_run(cfg, &err) != ENL_OK) {
+        log_failure(ENL_LOG_ERROR, "migrate", &err);
         return EXIT_FAILURE;
     }
-    return migrate ? EXIT_SUCCESS : serve(cfg);
+    return EXIT_SUCCESS;
+}
+
+static int check(const struct enl_config *cfg)
+{
+    bool good = enl_check(cfg, &enl_clock_system, stdout);
+
+    return fflush(stdout) == 0 && good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int run(const struct enl_config *cfg, int (*command)(const struct enl_config *cfg))
+{
+    struct enl_err err = {0};
+
+    if (enl_http_global_init(&err) != ENL_OK || enl_sql_global_init(&err) != ENL_OK) {
+        log_failure(ENL_LOG_ERROR, "cannot start", &err);
+        return EXIT_FAILURE;
+    }
+    return command(cfg);
 }
 
 int main(int argc, char **argv)
 {
+    static const struct {
+        const char *name;
+        int (*run)(const struct enl_config *cfg);
+    } commands[] = {{"migrate", migrate}, {"check", check}};
     struct enl_config cfg;
 
     enl_json_init();
@@ -160,13 +173,19 @@ int main(int argc, char **argv)
         enl_config_print_doc(stdout);
         return EXIT_SUCCESS;
     }
-    if (argc == 1 || (argc == 2 && strcmp(argv[1], "migrate") == 0)) {
-        /* Not through exit(): a thread may hang in a library that exit() takes down. */
-        _exit(run(&cfg, argc == 2));
+    /* Not through exit(): a thread may hang in a library that exit() takes down. */
+    if (argc == 1) {
+        _exit(run(&cfg, serve));
+    }
+    for (size_t i = 0; argc == 2 && i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            _exit(run(&cfg, commands[i].run));
+        }
     }
     (void)fputs("usage: enlace            serve the Functions host\n"
                 "       enlace settings   print the table of settings\n"
-                "       enlace migrate    bring the SQL schema up\n",
+                "       enlace migrate    bring the SQL schema up\n"
+                "       enlace check      try settings, SQL and Odoo, and say what is wrong\n",
                 stderr);
     return EXIT_USAGE;
 }

@@ -236,6 +236,42 @@ bool enl_config_next_key(const struct enl_config *cfg, size_t *pos, const char *
     return false;
 }
 
+static bool is_listed(const struct enl_config *cfg, const char *name)
+{
+    for (size_t i = 0; i < cfg->n_wrong; i++) {
+        if (strcmp(cfg->wrong[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool enl_config_problem(const struct enl_config *cfg, size_t i, struct enl_wrong_setting *ret)
+{
+    struct enl_wrong_setting more[2];
+    const char *key = NULL;
+    size_t len = 0;
+    size_t pos = 0;
+    size_t n = 0;
+
+    if (i < cfg->n_wrong) {
+        *ret = cfg->wrong[i];
+        return true;
+    }
+    if (!is_listed(cfg, "API_KEY") && !enl_config_next_key(cfg, &pos, &key, &len)) {
+        more[n++] = (struct enl_wrong_setting){"API_KEY", "missing: no webhook is taken"};
+    }
+    if (!is_listed(cfg, "DATABASE_URL") && enl_config_database_is_wrong(cfg)) {
+        more[n++] = (struct enl_wrong_setting){"DATABASE_URL",
+                                               "a SQLite file is lost with its instance in Azure"};
+    }
+    if (i - cfg->n_wrong >= n) {
+        return false;
+    }
+    *ret = more[i - cfg->n_wrong];
+    return true;
+}
+
 void enl_config_odoo_missing(const struct enl_config *cfg, char ret_text[ENL_ODOO_MISSING_TEXT])
 {
     const struct {

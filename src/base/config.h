@@ -110,6 +110,11 @@ void enl_config_load(struct enl_config *cfg, enl_getenv_fn *get, void *ctx);
 bool enl_config_next_key(const struct enl_config *cfg, size_t *pos, const char **ret_key,
                          size_t *ret_len);
 
+/* The i-th of what is wrong with the settings, in *ret: wrong[], then what only all of them
+ * together show (no API_KEY, a DATABASE_URL that is wrong in Azure).  False: there are not so many.
+ */
+bool enl_config_problem(const struct enl_config *cfg, size_t i, struct enl_wrong_setting *ret);
+
 /* Names of the ODOO_ settings without which there is no Odoo, "ODOO_HOST, ODOO_DB"; "" none. */
 #define ENL_ODOO_MISSING_TEXT 64
 void enl_config_odoo_missing(const struct enl_config *cfg, char ret_text[ENL_ODOO_MISSING_TEXT]);

@@ -55,34 +55,18 @@ static void add_setting(struct enl_buf *b, const char *name, const char *reason)
     enl_buf_addc(b, '}');
 }
 
-static bool is_listed(const struct enl_config *cfg, const char *name)
-{
-    for (size_t i = 0; i < cfg->n_wrong; i++) {
-        if (strcmp(cfg->wrong[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The items of "settings": what is wrong, each setting once. */
 static void list_settings(const struct enl_config *cfg, const struct enl_health *h,
                           struct enl_buf *out)
 {
-    const char *key = NULL;
-    size_t len = 0;
-    size_t pos = 0;
+    struct enl_wrong_setting wrong;
+    bool listed = h->setting[0] == '\0';
 
-    for (size_t i = 0; i < cfg->n_wrong; i++) {
-        add_setting(out, cfg->wrong[i].name, cfg->wrong[i].reason);
+    for (size_t i = 0; enl_config_problem(cfg, i, &wrong); i++) {
+        add_setting(out, wrong.name, wrong.reason);
+        listed = listed || strcmp(wrong.name, h->setting) == 0;
     }
-    if (!is_listed(cfg, "API_KEY") && !enl_config_next_key(cfg, &pos, &key, &len)) {
-        add_setting(out, "API_KEY", "missing");
-    }
-    if (!is_listed(cfg, "DATABASE_URL") && enl_config_database_is_wrong(cfg)) {
-        add_setting(out, "DATABASE_URL", "a SQLite file is lost with its instance in Azure");
-    }
-    if (h->setting[0] != '\0' && !is_listed(cfg, h->setting)) {
+    if (!listed) {
         add_setting(out, h->setting, "differs from what the other instances have");
     }
 }

@@ -6,11 +6,13 @@ import shutil
 import signal
 import socket
 import sqlite3
+import subprocess
 import tempfile
 import threading
 import unittest
 
-from stack import Handler, KEY, PATIENCE_S, STEADY, Simulator, max_requests_in_window, wait_until
+from stack import (Handler, KEY, PATIENCE_S, STEADY, Simulator, emulated, max_requests_in_window, reports,
+                   wait_until)
 
 
 class Process(unittest.TestCase):
@@ -196,6 +198,48 @@ class TwoHandlers(unittest.TestCase):
                        "all synced")
         db.close()
         self.assertEqual(len(simulator.events()), 100)
+        self.assertLessEqual(max_requests_in_window(str(simulator.log), 1.0), 1)
+
+
+class Check(unittest.TestCase):
+    """`enlace check` and `enlace migrate`, as whoever sets the service up runs them."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="enlace-"))
+        self.addCleanup(shutil.rmtree, self.folder, True)
+
+    def command(self, command, **settings):
+        """(exit status, what it prints)."""
+        env = {"DATABASE_URL": f"sqlite:///{self.folder}/enlace.db", "API_KEY": KEY, **settings}
+        done = subprocess.run([*emulated(self.folder), command], env=env, cwd=self.folder, timeout=PATIENCE_S,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(reports(self.folder, done.stderr.splitlines()), [])
+        return done.returncode, done.stdout
+
+    def expect(self, status, *parts, **settings):
+        found, text = self.command("check", **settings)
+        self.assertEqual(found, status, text)
+        self.assertEqual(len(text.splitlines()), 3, text)
+        for part, line in zip(parts, text.splitlines(), strict=True):
+            self.assertTrue(line.startswith(part), text)
+
+    def test_before_anything_is_set_up(self):
+        self.expect(1, "API_KEY: missing", "sql: sqlite, schema 0 of ", "odoo: not configured, missing: ODOO_HOST, ",
+                    API_KEY="")
+        self.expect(1, "DATABASE_URL: a SQLite file is lost", "sql: DATABASE_URL: ", "odoo: not asked",
+                    WEBSITE_INSTANCE_ID="1", ODOO_HOST="h", ODOO_DB="d", ODOO_USER="u", ODOO_PASSWORD="p")
+
+    def test_odoo(self):
+        simulator = Simulator(self.folder)
+        self.addCleanup(simulator.stop)
+        self.assertEqual(self.command("migrate"), (0, ""))
+        good = ("settings: ok", "sql: sqlite, schema ")
+        self.expect(0, *good, "odoo: ok", **simulator.settings())
+        self.expect(1, *good, "odoo: login refused", **{**simulator.settings(), "ODOO_PASSWORD": "no-such-secret"})
+        simulator.order(mode="api_version", api_min=99)
+        self.expect(1, *good, "odoo: no common version: the addon speaks 99", **simulator.settings())
+        simulator.stop()
+        self.expect(1, *good, "odoo: Could", **simulator.settings())
         self.assertLessEqual(max_requests_in_window(str(simulator.log), 1.0), 1)
 
 
